@@ -120,7 +120,7 @@ func ownCertificate(p rotate.Peer, text string) (*envelope.Certificate, *rotate.
 		f := failed(rotate.ReasonBadCertificate, err, "answered another site's certificate: %v", err)
 		var names *envelope.WwwrootError
 		if errors.As(err, &names) {
-			f.Other = otherSite(names.Got, p)
+			f.Other, f.Shown = otherSite(names.Got, p), certificate
 		}
 		return nil, f
 	}

@@ -59,6 +59,7 @@ func (a *Array) finish(ctx context.Context, t *renewing, s *Session, r *Renewal,
 		t.report.wentBack(lost)
 		err = fmt.Errorf("after the push: %w", lost)
 	}
+	m.failUnfound(&t.report)
 	r.weighLinks(&t.report, proven && lost == nil, lost)
 	if r.MovedFrom != "" {
 		r.reportMove(&t.report, tenant, m.inside)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"renew_mnetkeys/envelope"
 )
 
 // report judges the link between a tenant and a member by everything that was seen of it, except
@@ -120,7 +122,7 @@ func twoRowsHere() *Failure {
 
 // notFoundHere is the failure of a link to a peer whose calls find no row in the local table.
 func notFoundHere() *Failure {
-	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer ends with a slash, and the peer's name does not", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
+	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer ends with a slash, or has other capitals than the peer's name", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
 }
 
 // notFoundThere is the failure of a link to a peer that has a row of this site which its Moodle does
@@ -165,6 +167,22 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 		return NotAsked
 	}
 	return results[key]
+}
+
+// failUnfound fails the links to members by whose name the tenant's Moodle does not find its row, since
+// capitals count there: these were proven as links to outside peers, by calls of this side alone.
+func (m *linkResults) failUnfound(report *TenantReport) {
+	for i := range report.Peers {
+		p := &report.Peers[i]
+		if m.inside(p.Wwwroot) {
+			continue
+		}
+		for member := range m.member {
+			if m.resultOf(report.Wwwroot, member) == RowNotFound && envelope.SameWwwroot(member, p.Wwwroot) {
+				p.fail(notFoundHere())
+			}
+		}
+	}
 }
 
 // databaseFailure is the failure of links that could not be examined.

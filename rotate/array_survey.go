@@ -153,6 +153,7 @@ func (a *Array) surveyPeers(ctx context.Context, t *renewing, s *Session, r *Ren
 		t.report.Peers = append(t.report.Peers, report)
 	}
 	if what.calls() {
+		m.failUnfound(&t.report)
 		r.weighLinks(&t.report, t.report.SelfCheck == SelfProven, nil)
 		r.Busy = a.busy
 		r.noteOtherRuns(ctx, &t.report)

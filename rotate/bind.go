@@ -71,7 +71,7 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	change := r.changeThere(ctx, t, link)
 	if change == rowNotFound {
 		report.fail(notFoundThere())
-		report.Detail = join(report.Detail, "not connected as a peer")
+		report.Detail, report.Next = join(report.Detail, "not connected as a peer"), nextConnect
 		return Peer{}, rowKept, &report
 	}
 	if !known {
@@ -128,6 +128,9 @@ func merge(reports, unbound []PeerReport) []PeerReport {
 			reports[at].Detail = u.Detail
 		} else {
 			reports[at].Detail = join(said, u.Detail)
+		}
+		if u.Reason == reports[at].Reason { // a push would not bind it
+			reports[at].Next = u.Next
 		}
 	}
 	return reports

@@ -143,7 +143,7 @@ type names struct{ *world }
 func (n names) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate, *Failure) {
 	c, f := n.world.PublicKey(ctx, p)
 	if f == nil && !envelope.SameWwwroot(c.SubjectAltName, p.Wwwroot) {
-		return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName}
+		return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName, Shown: c}
 	}
 	return c, f
 }

@@ -138,7 +138,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 			who+" could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && (f.Node != "" || f.among):
 		title := "a --node is the web server of another site"
-		if f.among {
+		if f.Node == "" {
 			title = "a web server of the local site answers as another site"
 		}
 		err := t.stopping(check, f)

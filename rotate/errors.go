@@ -174,18 +174,16 @@ const nextOtherMember = "both are sites of this array. If their rows of VMoodle'
 type OtherNameError struct {
 	Wwwroot string
 	Answers string // the wwwroot that it uses for itself, "" if it only does not know Wwwroot
-	Node    string // the --node whose web server it is, or its address, "" if that is not known
+	Node    string // the --node whose web server it is, "" if it was reached otherwise
 	Among   bool   // other web servers answered as Wwwroot
 }
 
 func (e *OtherNameError) Error() string {
 	switch {
-	case e.Among && e.Node != "":
-		return "the web server " + e.Node + " answers as " + e.Answers + ", not as " + e.Wwwroot
+	case e.Node != "":
+		return "the web server of --node=" + e.Node + " answers as " + e.Answers + ", not as " + e.Wwwroot
 	case e.Among:
 		return "one of the web servers behind " + e.Wwwroot + " answers as " + e.Answers
-	case e.Node != "":
-		return "the web server of --node=" + e.Node + " is that of another site: it answers as " + e.Answers + ", not as " + e.Wwwroot
 	case e.Answers == "":
 		return "the site that answers at " + e.Wwwroot + " does not know this wwwroot"
 	case envelope.SameWwwroot(e.Answers, e.Wwwroot):
@@ -352,9 +350,15 @@ func (f *Failure) letShow() string {
 	switch row := f.Reason.Row(); {
 	case row.Unanswered:
 		return "start it"
+	case f.Other != "":
+		return (&OtherNameError{Answers: f.Other, Among: true}).Hint()
 	case f.Reason == ReasonMNetOff:
-		return "it says that MNet is off, so it shows no key"
-	case row.Pending && row.NextLocal != "":
+		return "it says that MNet is off, so it shows no key: until it does, set $CFG->mnet_dispatcher_mode to 'strict' in its config.php"
+	case f.Reason.isRedirect():
+		return "let it answer without a redirect"
+	case f.Reason == ReasonTLS:
+		return "check its TLS certificate"
+	case row.NextLocal != "" && (row.Pending || !strings.HasPrefix(string(f.Reason), "http_4")): // of 403 and 404 it speaks of other pages
 		return row.NextLocal
 	}
 	return "let it show its page mnet/publickey.php to this machine"
@@ -379,12 +383,10 @@ func (e *SharedCacheError) Hint() string {
 func (e *OtherNameError) Hint() string {
 	const config = "the config.php of that web server may have another wwwroot, or name another database: correct it there, and restart its PHP. If the error stays, that web server has the settings of another site in a cache of its own: purge that cache"
 	switch {
-	case e.Among && e.Node == "":
-		return "to find the web server, name each with --node. " + strings.ToUpper(config[:1]) + config[1:]
-	case e.Among:
-		return config
 	case e.Node != "":
 		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, " + config + ". Leave --node out only if that web server is not the site's"
+	case e.Among:
+		return "to find the web server, name each with --node. " + strings.ToUpper(config[:1]) + config[1:]
 	}
 	return "write the wwwroot exactly as the site does, letters of the path too: in --host, in config.php, in VMoodle's register, and in the local host row (mnet_host)"
 }

@@ -1,5 +1,7 @@
 package rotate
 
+import "renew_mnetkeys/envelope"
+
 // Failure is the reason why a peer did not do what it was asked. It is the only error type of a
 // Network.
 type Failure struct {
@@ -16,7 +18,9 @@ type Failure struct {
 	// Other is the wwwroot of another site, as that site writes it, if a sealed answer that
 	// verifies, or a certificate, came in its name; "" for none. Upper and lower case count in the
 	// path.
-	Other      string
+	Other string
+	// Shown is the certificate in the name of Other, nil if none came.
+	Shown      *envelope.Certificate
 	Node       string   // the --node whose web server is that of Other; "" if it was reached otherwise
 	RetryAfter string   // the answer's header field of that name (RFC 9110 §10.2.3), "" for none
 	itself     bool     // it is the proof of the peer's own key that failed

@@ -63,7 +63,7 @@ func CounterpartOf(t *Tenant, wwwroot string) *Counterpart {
 		if envelope.SameWwwroot(p.Wwwroot, wwwroot) && !NotFound(p.Wwwroot) {
 			c.Another = c.Another || slices.Contains(t.Hidden, p.Wwwroot)
 			if c.Unknown || p.Wwwroot == wwwroot {
-				c.Holds, c.Unknown = p.Certificate, false
+				c.Holds, c.Unknown, c.Misspelt = p.Certificate, false, p.Wwwroot != wwwroot
 			}
 		}
 	}
@@ -114,12 +114,12 @@ func (r *Renewal) verifyFarSide(ctx context.Context, own Identity, p Peer, far f
 
 // unknown is for a peer that does not know this site: its database may say why.
 func (p *PeerReport) unknown(own Identity, far farSide) {
-	switch far.row(own) {
-	case NoRow:
+	switch row := far.row(own); {
+	case row == NoRow:
 		p.noRow = true
-	case RowNotFound:
+	case row == RowNotFound, far.Counterpart != nil && far.Misspelt:
 		p.fail(notFoundThere())
-	case RowDeleted:
+	case row == RowDeleted:
 		p.fail(own.hostKey().deletedRow())
 	}
 }
@@ -228,8 +228,12 @@ func (r *Renewal) verifyBack(ctx context.Context, own Identity, other *Counterpa
 		f = outdated(us, proof)
 	}
 	if f != nil {
+		next := nextLocal(f.Reason)
+		if f.Reason == ReasonUnknownToPeer && report.Wwwroot != other.Site.Wwwroot {
+			next = NextWwwroot
+		}
 		report.back = true
-		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending, Next: nextLocal(f.Reason)})
+		report.fail(&Failure{Reason: f.Reason, Detail: join("its call to this site fails", f.Detail), Pending: f.Pending, Next: next})
 		return
 	}
 	report.Detail = join(report.Detail, "both ways")

@@ -447,7 +447,7 @@ func (f *fleet) PublicKey(_ context.Context, p Peer) (*envelope.Certificate, *Fa
 		return nil, &Failure{Reason: "bad_certificate"}
 	}
 	if shown.CheckWwwroot(p.Wwwroot) != nil {
-		return nil, &Failure{Reason: "bad_certificate", Other: shown.SubjectAltName}
+		return nil, &Failure{Reason: "bad_certificate", Other: shown.SubjectAltName, Shown: shown}
 	}
 	return shown, nil
 }

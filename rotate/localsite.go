@@ -138,10 +138,9 @@ func (r *Renewal) byCall(id Identity) question {
 func (r *Renewal) byPage(id Identity) question {
 	return func(ctx context.Context, node Peer) (SelfCheck, *Failure) {
 		shown, f := r.Network.PublicKey(ctx, node)
-		if name := id.Key.Certificate.SubjectAltName; f != nil && f.Other != "" && envelope.SameWwwroot(f.Other, name) {
+		if name := id.Key.Certificate.SubjectAltName; f != nil && f.Shown != nil && envelope.SameWwwroot(f.Other, name) {
 			// The stored key has another site's name, as after its settings were copied.
-			node.Wwwroot, node.At = name, cmp.Or(node.At, node.Wwwroot)
-			shown, f = r.Network.PublicKey(ctx, node)
+			shown, f = f.Shown, nil
 		}
 		switch {
 		case f != nil && f.Other != "":

@@ -127,10 +127,10 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 // pageByName is the certificate of one page. That of an old name is this site's, too.
 func (r *Renewal) pageByName(ctx context.Context, t *Tenant, site Peer) (*envelope.Certificate, *Failure) {
 	c, f := r.Network.PublicKey(ctx, site)
-	if f == nil || f.Other == "" || r.otherSite(t, site, f) != nil {
+	if f == nil || f.Shown == nil || r.otherSite(t, site, f) != nil {
 		return c, f
 	}
-	return r.underName(ctx, t, site, f)
+	return f.Shown, nil
 }
 
 // byName is the failure of an answer by the name, nil if no web server of the site need be there: ours

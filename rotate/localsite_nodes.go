@@ -147,7 +147,9 @@ func (r *Renewal) verdict(answers []nodeAnswer) (SelfCheck, *Failure) {
 	differ := usesAnotherKey(worst.check, worst.Failure) && len(good) > 0 || worst.check == SelfNoRC4 && good[worst.node] > 0
 	if worst.Failure != nil && worst.Other != "" && len(good) > 0 {
 		f := *worst.Failure
-		f.Node, f.among = worst.node, true
+		if f.among = true; len(r.Nodes) > 0 {
+			f.Node = worst.node
+		}
 		worst.Failure = &f
 	}
 	if !differ {

@@ -26,9 +26,9 @@ func (r *Renewal) readPages(ctx context.Context, t *Tenant, seen usage) pages {
 	if !p.asked {
 		p.shown, p.silent, p.asked = r.shown(ctx, t)
 	}
-	// One address may have several web servers behind it, and the other key was not met.
+	// One address may have several web servers behind it, all of which a hook empties.
 	for range 2 {
-		if r.hooked() && seen == usesAnother && p.asked && !p.showOther(t) {
+		if r.hooked() && seen == usesAnother && p.asked && (len(r.Nodes) == 0 || !p.showOther(t)) {
 			more, _, _ := r.shown(ctx, t)
 			p.shown = append(p.shown, more...)
 		}
@@ -68,7 +68,7 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 	nodes = slices.DeleteFunc(nodes, func(node Peer) bool { return r.leftOut(node.Node) })
 	for range answersWanted {
 		for _, node := range nodes {
-			c, failure := r.shownBy(ctx, t, node)
+			c, failure := r.shownBy(ctx, node)
 			if failure != nil {
 				failure = failure.at(node)
 				if len(r.Nodes) > 0 {
@@ -82,25 +82,14 @@ func (r *Renewal) shown(ctx context.Context, t *Tenant) (shown []*envelope.Certi
 	return shown, nil, len(shown) > 0
 }
 
-// shownBy is the certificate that a web server shows.
-func (r *Renewal) shownBy(ctx context.Context, t *Tenant, node Peer) (*envelope.Certificate, *Failure) {
+// shownBy is the certificate that a web server shows. It may have moved, and its key is still that of the
+// old name.
+func (r *Renewal) shownBy(ctx context.Context, node Peer) (*envelope.Certificate, *Failure) {
 	c, failure := r.Network.PublicKey(ctx, node)
-	if failure != nil && failure.Other != "" { // it has moved, and its key is still that of the old name
-		return r.underName(ctx, t, node, failure)
+	if failure != nil && failure.Shown != nil {
+		return failure.Shown, nil
 	}
 	return c, failure
-}
-
-// underName reads a page under the other name that the failure f has told: a load balancer may send each
-// request to another web server.
-func (r *Renewal) underName(ctx context.Context, t *Tenant, node Peer, f *Failure) (c *envelope.Certificate, again *Failure) {
-	node.Wwwroot, node.At = f.Other, t.address()
-	for range answersWanted {
-		if c, again = r.Network.PublicKey(ctx, node); again == nil {
-			return c, nil
-		}
-	}
-	return nil, f
 }
 
 // isShown reports whether a web server shows a certificate.

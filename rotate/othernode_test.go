@@ -20,7 +20,7 @@ func (n foreignNode) PublicKey(_ context.Context, p Peer) (*envelope.Certificate
 	if p.Wwwroot == n.other {
 		return testPair(n.t, n.other, clock).Certificate, nil
 	}
-	return nil, &Failure{Reason: ReasonBadCertificate, Other: n.other}
+	return nil, &Failure{Reason: ReasonBadCertificate, Other: n.other, Shown: testPair(n.t, n.other, clock).Certificate}
 }
 
 func TestANodeOfAnotherSiteIsNamedAndNothingIsGivenUpForIt(t *testing.T) {
@@ -71,7 +71,7 @@ func TestOneWebServerOfAnotherSiteIsNoReasonToRenameThisOne(t *testing.T) {
 		nodes []string
 		says  string
 	}{
-		"named":   {[]string{"web1", "web2"}, "the web server web2 answers as https://other.example"},
+		"named":   {[]string{"web1", "web2"}, "the web server of --node=web2 answers as https://other.example"},
 		"unnamed": {nil, "one of the web servers behind " + ownURL},
 	} {
 		w := newWorld(t)

@@ -229,8 +229,12 @@ func (r *Renewal) planFarSide(ctx context.Context, p Peer) *Failure {
 	far := r.farSide(ctx, p)
 	f := cmp.Or(far.unread, far.broken)
 	switch {
-	case !r.binds(p.Wwwroot), far.Counterpart != nil && far.NotFound:
+	case !r.binds(p.Wwwroot):
 		f = cmp.Or(f, far.rowFault())
+	case far.Counterpart != nil && far.NotFound:
+		if f = cmp.Or(f, far.rowFault()); f.Reason == ReasonUnknownToPeer {
+			f.Next = nextConnect
+		}
 	case far.Counterpart != nil && far.SeveralDeleted: // else the run makes the rows first, on both sides
 		f = cmp.Or(f, notConnected(fmt.Errorf("on its side: %w", ErrTwoRows)))
 	}

@@ -219,6 +219,8 @@ func (r *Renewal) weighLinks(report *TenantReport, localProven bool, lost error)
 		case p.dependsOnRow():
 			if f := report.localRowFailure(p.Wwwroot); f != nil {
 				p.fail(f)
+			} else if p.misnamed && NotFound(p.Wwwroot) { // beside the right row
+				p.Next = twoRowsHere().Next
 			}
 		}
 	}

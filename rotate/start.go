@@ -106,7 +106,7 @@ func (r *Renewal) stillOn(ctx context.Context, t *Tenant) string {
 	}
 	for range answersWanted {
 		for _, node := range nodes {
-			if _, failure := r.shownBy(ctx, t, node); failure == nil {
+			if _, failure := r.shownBy(ctx, node); failure == nil {
 				return cmp.Or(node.Node, t.address())
 			}
 		}

@@ -268,7 +268,7 @@ func (n oldNamePages) PublicKey(ctx context.Context, at Peer) (*envelope.Certifi
 	case at.Wwwroot == c.SubjectAltName:
 		return c, nil
 	}
-	return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName}
+	return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName, Shown: c}
 }
 
 // A move that was killed before the purge leaves the key of the old name in the caches.
@@ -368,7 +368,7 @@ func (n *sequence) PublicKey(ctx context.Context, p Peer) (*envelope.Certificate
 	case c.SubjectAltName == p.Wwwroot:
 		return c, nil
 	}
-	return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName}
+	return nil, &Failure{Reason: ReasonBadCertificate, Other: c.SubjectAltName, Shown: c}
 }
 
 // A page under another name is never taken for that of the next web server.
@@ -418,4 +418,29 @@ func (n *countedPages) PublicKey(ctx context.Context, p Peer) (*envelope.Certifi
 	n.of[p.Node]++
 	n.mu.Unlock()
 	return n.world.PublicKey(ctx, p)
+}
+
+// Without --node nothing else tells how many web servers are behind the address: all that a hook empties
+// are looked for, also if another key was met at once.
+func TestOneAddressWithAHookIsReadUntilAllItsWebServersWereProbablyMet(t *testing.T) {
+	w := withRetired(t)
+	w.pages = nil
+	retired, other := w.tenant.History[0].Certificate, w.someOther()
+	w.answer = func(string, int) *Failure {
+		if len(w.happened("drop")) == 0 {
+			return &Failure{Reason: ReasonFault7023}
+		}
+		return nil
+	}
+	r := w.renewal(Options{Answers: 5})
+	pages := &numberedPages{world: w, page: func(n int) (string, *Failure) {
+		if n%9 == 8 {
+			return other, nil
+		}
+		return retired, nil
+	}}
+	r.Cache, r.Network = &countedHook{world: w}, pages
+	if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 {
+		t.Errorf("the hook ran: exit %d: %v", report.Exit, report.Err)
+	}
 }

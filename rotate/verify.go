@@ -20,6 +20,9 @@ type Counterpart struct {
 	Another bool
 	// NotFound: it has an active row of this site that its Moodle does not find, and no other one.
 	NotFound bool
+	// Misspelt: the row has other capitals than this site's name; whether its Moodle finds it depends on
+	// the database.
+	Misspelt bool
 	// SeveralDeleted: it has no active row of this site, and several deleted ones, of which a
 	// connection revives none.
 	SeveralDeleted bool
