@@ -125,11 +125,13 @@ func notFoundHere() *Failure {
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer's calls are refused: this site's row of the peer ends with a slash, or has other capitals than the peer's name", Next: NextWwwroot + ". Then run: renew_mnetkeys push"}
 }
 
+const correctThere = "in the peer's database, correct the wwwroot in the row of this site (mnet_host)" + keepRow
+
 // notFoundThere is the failure of a link to a peer that has a row of this site which its Moodle does
 // not find.
 func notFoundThere() *Failure {
 	return &Failure{Reason: ReasonUnknownToPeer, Detail: "the peer does not find its row of this site: the row's wwwroot ends with a slash, or has other capitals than this site's",
-		Next: "in the peer's database, correct the wwwroot in the row of this site (mnet_host)" + keepRow + ". Then run: renew_mnetkeys push"}
+		Next: correctThere + ". Then run: renew_mnetkeys push"}
 }
 
 // nextRowDeleted is for a site that may have moved: to add it again could make a second row.

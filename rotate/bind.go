@@ -58,7 +58,9 @@ func (t *Tenant) deletedRows(wwwroot string) (n int) {
 }
 
 // nextConnect is the next step for a host that is not connected: no later run would find it.
-const nextConnect = "remove the cause. Then, to connect the two sites, run: renew_mnetkeys …"
+const nextConnect = "remove the cause" + thenConnect
+
+const thenConnect = ". Then, to connect the two sites, run: renew_mnetkeys …"
 
 // connect registers and binds one host, on both sides if both databases are available. there is
 // what became of the row on the other side, also if this side then failed.
@@ -71,7 +73,7 @@ func (r *Renewal) connect(ctx context.Context, t *Tenant, own Identity, link Lin
 	change := r.changeThere(ctx, t, link)
 	if change == rowNotFound {
 		report.fail(notFoundThere())
-		report.Detail, report.Next = join(report.Detail, "not connected as a peer"), nextConnect
+		report.Detail, report.Next = join(report.Detail, "not connected as a peer"), correctThere+thenConnect
 		return Peer{}, rowKept, &report
 	}
 	if !known {

@@ -503,7 +503,7 @@ func TestAMembersRowWithASlashIsNamedAsTheCause(t *testing.T) {
 				r := w.beside(w.addPeer(peerA, fakePeer{refuses: ReasonUnknownToPeer, stock: stock}), func(s *Tenant) { s.Peers[1].Wwwroot += "/" })
 				want := notFoundThere()
 				if binds && name != "verify" && name != "doctor" {
-					want.Next = nextConnect
+					want.Next = correctThere + thenConnect
 				}
 				if binds {
 					r.Bind = []Link{{Wwwroot: peerA, Near: near, Far: far}}

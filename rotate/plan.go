@@ -233,7 +233,7 @@ func (r *Renewal) planFarSide(ctx context.Context, p Peer) *Failure {
 		f = cmp.Or(f, far.rowFault())
 	case far.Counterpart != nil && far.NotFound:
 		if f = cmp.Or(f, far.rowFault()); f.Reason == ReasonUnknownToPeer {
-			f.Next = nextConnect
+			f.Next = correctThere + thenConnect
 		}
 	case far.Counterpart != nil && far.SeveralDeleted: // else the run makes the rows first, on both sides
 		f = cmp.Or(f, notConnected(fmt.Errorf("on its side: %w", ErrTwoRows)))
