@@ -324,7 +324,11 @@ func (e *OnlyCopyError) Hint() string {
 	case errors.As(e.Err, &silent):
 		return sentences(mayHave, silent.letShow(), e.leaveOut(silent), lastResort, "then "+runAgain)
 	case errors.Is(e.Err, errNotShown):
-		return sentences(mayHave, "if several web servers are behind the wwwroot, name each of them with --node", "then "+runAgain)
+		who := "if several web servers are behind the wwwroot, name each of them with --node"
+		if e.Named {
+			who = "wait a minute: another program may be purging the caches"
+		}
+		return sentences(mayHave, who, "then "+runAgain)
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"allow this user to reload php-fpm, as docs/caches.md shows, and put the name of your service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"

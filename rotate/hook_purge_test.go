@@ -121,3 +121,21 @@ func TestAWebServerThatIsAwayIsNamedBeforeACacheThatCannotBeRead(t *testing.T) {
 		t.Error(hint)
 	}
 }
+
+// The hook of a run that was killed goes on, and ends its purge while the next run looks.
+func TestAPurgeByAnotherProgramMeanwhileIsSeen(t *testing.T) {
+	w := withRetired(t)
+	w.addPeer(peerA, fakePeer{})
+	w.pages = nil
+	w.answer = func(node string, n int) *Failure {
+		if node == "web1" && n <= 5 {
+			return &Failure{Reason: ReasonFault7025}
+		}
+		return nil
+	}
+	r := w.renewal(Options{Nodes: []string{"web1", "web2"}, Answers: 5})
+	r.Cache = &countedHook{world: w}
+	if report := r.Distribute(t.Context()); report.Exit != ExitOK || len(w.happened("drop")) > 0 {
+		t.Errorf("exit %d: %v; %v", report.Exit, report.Err, w.events)
+	}
+}

@@ -91,6 +91,10 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		return SelfFailed, ErrConflict // it rightly uses another
 	}
 	if check, err := r.keepUsed(ctx, t, cause); err != nil {
+		// The hook of a run that was killed may just have ended its work.
+		if again, f := r.askIfNotShown(ctx, t, err); f == nil && again == SelfProven {
+			return again, nil
+		}
 		return check, err
 	}
 	check, err := r.waitUntilActive(ctx, t, *t.identity(), SelfSkipped)
@@ -109,6 +113,14 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 		lost.Again = cmp.Or(r.insteadOfPush(t), lost.Again)
 	}
 	return check, notFollowed(err)
+}
+
+// askIfNotShown asks the local site again if no web server showed the other key that one was seen to use.
+func (r *Renewal) askIfNotShown(ctx context.Context, t *Tenant, err error) (SelfCheck, *Failure) {
+	if !errors.Is(err, errNotShown) {
+		return SelfSkipped, nil
+	}
+	return r.ask(ctx, t, *t.identity(), r.answersForProof())
 }
 
 // keepUsed keeps the pair that a web server uses in place of the stored one, so that the cache may be
