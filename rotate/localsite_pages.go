@@ -29,8 +29,11 @@ func (r *Renewal) readPages(ctx context.Context, t *Tenant, seen usage) pages {
 	// One address may have several web servers behind it, all of which a hook empties.
 	for range 2 {
 		if r.hooked() && seen == usesAnother && p.asked && (len(r.Nodes) == 0 || !p.showOther(t)) {
-			more, _, _ := r.shown(ctx, t)
+			more, silent, _ := r.shown(ctx, t)
 			p.shown = append(p.shown, more...)
+			if silent != nil && silent.Reason != ReasonHTTP429 { // which is a limit of calls after five good ones
+				p.silent, p.asked = silent, false
+			}
 		}
 	}
 	var behind []*envelope.Certificate

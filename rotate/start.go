@@ -132,7 +132,7 @@ func (e *startError) Hint() string {
 	if e.lost == nil {
 		return ""
 	}
-	return "MNet may be on now, with a key that the web server was not seen to use. Do not purge the caches yourself. Correct what the error names, for example a --cache-hook that fails. The next run then saves a key that only the cache has, purges the cache and tests again. Run: renew_mnetkeys …"
+	return "MNet may still be on at the web server, though the database says that it is off. Do not purge the caches yourself. Correct what the error names, for example a --cache-hook that fails. The next run then saves a key that only the cache has, purges the cache and tests again. Run: renew_mnetkeys …"
 }
 
 // exit is the exit code: with MNet off, nobody notices which key the web server uses.

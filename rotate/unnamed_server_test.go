@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -421,26 +422,37 @@ func (n *countedPages) PublicKey(ctx context.Context, p Peer) (*envelope.Certifi
 }
 
 // Without --node nothing else tells how many web servers are behind the address: all that a hook empties
-// are looked for, also if another key was met at once.
+// are looked for, also if another key was met at once. A limit of calls is none.
 func TestOneAddressWithAHookIsReadUntilAllItsWebServersWereProbablyMet(t *testing.T) {
-	w := withRetired(t)
-	w.pages = nil
-	retired, other := w.tenant.History[0].Certificate, w.someOther()
-	w.answer = func(string, int) *Failure {
-		if len(w.happened("drop")) == 0 {
-			return &Failure{Reason: ReasonFault7023}
+	other := newWorld(t).someOther()
+	for name, c := range map[string]struct {
+		text    string
+		failure *Failure
+		purged  bool
+	}{
+		"another key":       {other, nil, false},
+		"maintenance":       {"", &Failure{Reason: ReasonHTTP503, Pending: true}, false},
+		"a limit of calls":  {"", &Failure{Reason: ReasonHTTP429, Pending: true}, true},
+		"the key of others": {"", nil, true},
+	} {
+		w := withRetired(t)
+		retired := w.tenant.History[0].Certificate
+		w.pages = nil
+		w.answer = func(string, int) *Failure {
+			if len(w.happened("drop")) == 0 {
+				return &Failure{Reason: ReasonFault7023}
+			}
+			return nil
 		}
-		return nil
-	}
-	r := w.renewal(Options{Answers: 5})
-	pages := &numberedPages{world: w, page: func(n int) (string, *Failure) {
-		if n%9 == 8 {
-			return other, nil
+		r := w.renewal(Options{Answers: 5})
+		r.Cache, r.Network = &countedHook{world: w}, &numberedPages{world: w, page: func(n int) (string, *Failure) {
+			if n == 12 { // after five for the calls, and the first five of the look before the purge
+				return cmp.Or(c.text, retired), c.failure
+			}
+			return retired, nil
+		}}
+		if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 != c.purged {
+			t.Errorf("%s: exit %d: %v", name, report.Exit, report.Err)
 		}
-		return retired, nil
-	}}
-	r.Cache, r.Network = &countedHook{world: w}, pages
-	if report := r.Distribute(t.Context()); len(w.happened("drop")) > 0 {
-		t.Errorf("the hook ran: exit %d: %v", report.Exit, report.Err)
 	}
 }
