@@ -171,8 +171,8 @@ func (m *linkResults) resultOf(member, site string) StoreResult {
 	return results[key]
 }
 
-// failUnfound fails the links to members by whose name the tenant's Moodle does not find its row, since
-// capitals count there: these were proven as links to outside peers, by calls of this side alone.
+// failUnfound fails the links to members by whose name the tenant's Moodle does not find its row, which is
+// spelt otherwise: these were proven as links to outside peers, by calls of this side alone.
 func (m *linkResults) failUnfound(report *TenantReport) {
 	for i := range report.Peers {
 		p := &report.Peers[i]

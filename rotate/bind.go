@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,8 +132,8 @@ func merge(reports, unbound []PeerReport) []PeerReport {
 		} else {
 			reports[at].Detail = join(said, u.Detail)
 		}
-		if u.Reason == reports[at].Reason { // a push would not bind it
-			reports[at].Next = u.Next
+		if u.Reason == reports[at].Reason { // one cause: a push would not bind it
+			reports[at].Next = cmp.Or(u.Next, reports[at].Next)
 		}
 	}
 	return reports

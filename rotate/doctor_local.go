@@ -137,7 +137,7 @@ func (d *diagnosis) localSite(ctx context.Context, report *TenantReport) (silent
 		d.own(SeverityError, "unreachable", f.nextUnreachable(),
 			who+" could not be reached, so it is not known which key it uses", "%v", f)
 	case check == SelfFailed && (f.Node != "" || f.among):
-		title := "a --node is the web server of another site"
+		title := "the web server of a --node answers as another site"
 		if f.Node == "" {
 			title = "a web server of the local site answers as another site"
 		}

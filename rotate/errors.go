@@ -322,13 +322,13 @@ func (e *OnlyCopyError) Hint() string {
 	case errors.As(e.Err, &silent) && len(silent.missing()) > 0:
 		return sentences(mayHave, hintMissing(silent.missing(), silent))
 	case errors.As(e.Err, &silent):
-		return sentences(mayHave, silent.letShow(), e.leaveOut(silent), lastResort, "then "+runAgain)
+		return sentences(mayHave, lastResort, silent.letShow(), e.leaveOut(silent), "then "+runAgain)
 	case errors.Is(e.Err, errNotShown):
 		who := "if several web servers are behind the wwwroot, name each of them with --node"
 		if e.Named {
 			who = "wait a minute: another program may be purging the caches"
 		}
-		return sentences(mayHave, who, "then "+runAgain)
+		return sentences(mayHave, lastResort, who, "then "+runAgain)
 	case errors.Is(e.Err, ErrCacheInMemory):
 		return keep + "No other process can read it in the memory of the web server (APCu). To give up the key, so that peers which know only this key lose trust in this site, " +
 			"allow this user to reload php-fpm, as docs/caches.md shows, and put the name of your service into this command. Run: renew_mnetkeys --abandon-pending --cache-hook='systemctl reload php8.2-fpm'"
@@ -342,7 +342,7 @@ func (e *OnlyCopyError) Hint() string {
 func (e *OnlyCopyError) leaveOut(silent *Failure) string {
 	switch {
 	case silent.unnamed:
-		return "name it with --node, or take it out of the load balancer and of the --cache-hook; before it is used again, name it there and push"
+		return "name it with --node, or take it out of the load balancer and of the --cache-hook; before it is used again, name it with --node and push"
 	case e.Named:
 		return leaveOut("it")
 	}
@@ -355,9 +355,9 @@ func (f *Failure) letShow() string {
 	case row.Unanswered:
 		return "start it"
 	case f.Other != "":
-		return (&OtherNameError{Answers: f.Other, Among: true}).Hint()
+		return "it answers as " + f.Other + ": " + correctConfig
 	case f.Reason == ReasonMNetOff:
-		return "it says that MNet is off, so it shows no key: until it does, set $CFG->mnet_dispatcher_mode to 'strict' in its config.php"
+		return "it says that MNet is off, so it shows no key: set $CFG->mnet_dispatcher_mode to 'strict' in its config.php for this run"
 	case f.Reason.isRedirect():
 		return "let it answer without a redirect"
 	case f.Reason == ReasonTLS:
@@ -383,9 +383,11 @@ func (e *SharedCacheError) Hint() string {
 	return "do not purge the cache. In Moodle (Site administration > Plugins > Caching), give the cache store of the site that is a copy another prefix or another server. Then run: renew_mnetkeys …"
 }
 
+const correctConfig = "the config.php of that web server may have another wwwroot, or name another database: correct it there, and restart its PHP"
+
 // Hint is what to do about it.
 func (e *OtherNameError) Hint() string {
-	const config = "the config.php of that web server may have another wwwroot, or name another database: correct it there, and restart its PHP. If the error stays, that web server has the settings of another site in a cache of its own: purge that cache"
+	const config = correctConfig + ". If the error stays, that web server has the settings of another site in a cache of its own: purge that cache"
 	switch {
 	case e.Node != "":
 		return "correct --node: it must name a web server of " + e.Wwwroot + ". If it does, " + config + ". Leave --node out only if that web server is not the site's"

@@ -14,7 +14,8 @@ type LocalSiteError struct {
 	Cache   error    // what could not be dropped, nil if everything was
 	// Kept: the database has the key of every certificate that the web servers show.
 	Kept bool
-	// Late is errSafePoint if the time ended first, else nil. SlowHook: the hook took most of it.
+	// Late is what has ended the time first (errSafePoint, or a deadline), else nil. SlowHook: the hook took
+	// most of it.
 	Late     error
 	SlowHook bool
 	// Seen: the command only looks, so no purge was tried.
@@ -113,7 +114,7 @@ func (e *LocalSiteError) known() string {
 	case e.hookFailed():
 		return sentences(hintFailedHook, cmp.Or(HintOf(e.Elsewhere), e.unseen()))
 	case e.SlowHook:
-		return "let the --cache-hook end within a minute: it runs up to three times for one key"
+		return "let the --cache-hook end sooner: it runs up to three times for one key, within five minutes"
 	}
 	return cmp.Or(HintOf(e.Elsewhere), HintOf(e.Cache), e.unseen())
 }

@@ -106,6 +106,7 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 	var failed *Failure
 	slow := 0
 	for range answersByName {
+		started := r.Now()
 		c, f := r.pageByName(ctx, t, site)
 		if f == nil {
 			shown, r.name.ours = append(shown, c), true
@@ -114,7 +115,7 @@ func (r *Renewal) pagesByName(ctx context.Context, t *Tenant) (shown []*envelope
 		if failed == nil || f.Pending {
 			failed = f
 		}
-		if f.Reason == ReasonTimeout {
+		if f.Reason == ReasonTimeout || r.Now().Sub(started) > askByName {
 			slow++
 		}
 		if slow > silentNames {

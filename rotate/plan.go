@@ -126,7 +126,7 @@ func (r *Renewal) planCure(ctx context.Context, t *Tenant, failure *Failure, kee
 		report.SelfCheck = SelfSkipped
 		return fmt.Errorf("%w: %w", ErrUnderWay, ErrLocked)
 	}
-	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil {
+	if report.SelfCheck, err = r.keepUsed(ctx, t, failure); err != nil || report.SelfCheck == SelfProven {
 		return err
 	}
 	if keeps {

@@ -90,11 +90,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	} else if now.Pair != t.Pair {
 		return SelfFailed, ErrConflict // it rightly uses another
 	}
-	if check, err := r.keepUsed(ctx, t, cause); err != nil {
-		// The hook of a run that was killed may just have ended its work.
-		if again, f := r.askIfNotShown(ctx, t, err); f == nil && again == SelfProven {
-			return again, nil
-		}
+	if check, err := r.keepUsed(ctx, t, cause); err != nil || check == SelfProven {
 		return check, err
 	}
 	check, err := r.waitUntilActive(ctx, t, *t.identity(), SelfSkipped)
@@ -105,7 +101,7 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	case ctx.Err() != nil:
 		return check, err
 	case errors.As(err, &lost) && lost.Failure != nil && check == SelfUnreachable:
-		return check, lost.afterHook(&UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: true, Nodes: lost.Failure.missing()})
+		return check, lost.afterHook(&UnreachableError{Wwwroot: t.address(), Failure: err, Off: lost.Failure.Reason == ReasonMNetOff, Purged: lost.Cache == nil, Nodes: lost.Failure.missing()})
 	case lost != nil && lost.Elsewhere != nil:
 		return check, lost.afterHook(lost.Elsewhere)
 	}
@@ -115,21 +111,19 @@ func (r *Renewal) cure(ctx context.Context, t *Tenant, cause *Failure) (SelfChec
 	return check, notFollowed(err)
 }
 
-// askIfNotShown asks the local site again if no web server showed the other key that one was seen to use.
-func (r *Renewal) askIfNotShown(ctx context.Context, t *Tenant, err error) (SelfCheck, *Failure) {
-	if !errors.Is(err, errNotShown) {
-		return SelfSkipped, nil
-	}
-	return r.ask(ctx, t, *t.identity(), r.answersForProof())
-}
-
 // keepUsed keeps the pair that a web server uses in place of the stored one, so that the cache may be
-// dropped.
+// dropped. If no page shows that pair, the site is asked again: SelfProven says that it uses the stored
+// one now, since the hook of a run that was killed has ended its work meanwhile.
 func (r *Renewal) keepUsed(ctx context.Context, t *Tenant, cause *Failure) (SelfCheck, error) {
 	if cause.Reason == ReasonMNetOff { // which says nothing of keys
 		return SelfUnreachable, r.rescue(ctx, t, usesUnknown)
 	}
 	err := r.rescue(ctx, t, usesAnother)
+	if errors.Is(err, errNotShown) {
+		if check, f := r.ask(ctx, t, *t.identity(), r.answersForProof()); f == nil && check == SelfProven {
+			return check, nil
+		}
+	}
 	if err != nil && !errors.Is(err, ErrConflict) {
 		err = fmt.Errorf("%w: %w", ErrNotFollowed, err)
 	}

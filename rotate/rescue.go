@@ -62,8 +62,8 @@ func (r *Renewal) rescue(ctx context.Context, t *Tenant, seen usage) error {
 var (
 	// errNowhere: the key that the web server uses is in no cache that was read.
 	errNowhere = errors.New("the web server uses a key that was found neither in the database nor in a cache that can be read")
-	// errNotShown: those that were asked for their page were others.
-	errNotShown = errors.New("a web server uses another key than the stored one, and it was not found again to see whether the database has that key")
+	// errNotShown: whether the database has the key is not known.
+	errNotShown = errors.New("a web server used another key than the stored one, but no page showed it")
 	errSilent   = errors.New("not each web server shows which key it uses")
 )
 

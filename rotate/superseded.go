@@ -127,7 +127,10 @@ func (r *Renewal) recheckLocalSite(ctx context.Context, t *Tenant, id Identity, 
 		return now, false, nil
 	}
 	r.Log.Warn().Str("failure", failure.Error()).Msg("the local site does not use what is stored any more")
-	switch _, err := r.keepUsed(ctx, now, failure); {
+	switch check, err := r.keepUsed(ctx, now, failure); {
+	case check == SelfProven:
+		report.SelfCheck = check
+		return now, true, nil
 	case err != nil && failure.Reason == ReasonMNetOff && !errors.Is(err, errNowhere): // which says nothing of keys
 		r.Log.Warn().Err(err).Msg("the cache was not purged at the last look")
 		report.notProvenAnyMore(failure)

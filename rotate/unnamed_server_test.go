@@ -113,7 +113,7 @@ func TestAPageByTheNameIsReadAgain(t *testing.T) {
 		if runs := len(w.happened("drop")) > 0; runs != c.runs {
 			t.Errorf("%+v: the hook ran: %v: exit %d: %v", c, runs, report.Exit, report.Err)
 		}
-		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.Contains(hint, "or take it out of the load balancer and of the --cache-hook; before it is used again, name it there and push. ")) {
+		if hint := HintOf(report.Err); !c.runs && (!strings.Contains(report.Err.Error(), byName) || !strings.Contains(hint, "or take it out of the load balancer and of the --cache-hook; before it is used again, name it with --node and push. ")) {
 			t.Errorf("%v; %s", report.Err, hint)
 		}
 	}
@@ -395,7 +395,7 @@ func TestAnotherSiteBehindTheNameStopsNoRenewal(t *testing.T) {
 	}
 }
 
-// A web server accepts only so many calls: each named one is read five times.
+// A web server accepts only so many calls: named ones are read five times at each look.
 func TestNamedWebServersAreNotReadMoreOftenThanNeeded(t *testing.T) {
 	w := cured(t)
 	pages := &countedPages{world: w}

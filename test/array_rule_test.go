@@ -204,7 +204,11 @@ func TestATenantsRowWithASlashAtItsEndIsNamedBeforeAndAfterTheMemberRenews(t *te
 			for _, command := range []string{"verify", "check", "doctor", "push", "renew"} {
 				for _, whose := range []string{"--host=" + tenant.Wwwroot, "--all"} {
 					r := f.command(t, command, whose, "--retries=0", "--json").byTenant(t)[tenant.Wwwroot]
+					named := 0
 					for _, p := range r.Peers {
+						if p.Wwwroot == member.Wwwroot+"/" {
+							named++
+						}
 						if p.Wwwroot == member.Wwwroot+"/" && (p.Reason != rotate.ReasonUnknownToPeer || !strings.Contains(p.Detail, "this site's row of the peer ends with a slash")) {
 							t.Errorf("%s, renewed: %v: %s %s: %s: %s", name, renewed, command, whose, p.Reason, p.Detail)
 						}
@@ -213,6 +217,12 @@ func TestATenantsRowWithASlashAtItsEndIsNamedBeforeAndAfterTheMemberRenews(t *te
 						if found.Subject == member.Wwwroot+"/" && found.Code != "peer_trailing_slash" {
 							t.Errorf("%s, renewed: %v: %s %s: %s", name, renewed, command, whose, found.Code)
 						}
+						if found.Code == "peer_trailing_slash" {
+							named++
+						}
+					}
+					if named == 0 {
+						t.Errorf("%s, renewed: %v: %s %s: the row is not named", name, renewed, command, whose)
 					}
 				}
 			}

@@ -83,7 +83,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route answers by host and path, in which several slashes are one, as for Apache and nginx.
+// route answers by host and path, in which two slashes are one, as for Apache and nginx.
 func (v *visit) route(r *http.Request) {
 	path := v.below(strings.ReplaceAll(r.URL.Path, "//", "/"))
 	switch {
