@@ -84,6 +84,8 @@ func (r *Renewal) keepEmptied(ctx context.Context, t *Tenant, report *TenantRepo
 		report.warn("the key history is empty, and not each cache could be read: if it was emptied, retired keys may be there: " + oneLine(err))
 	case err != nil:
 		return err
+	case r.hooked() && !r.Due.OnlyIfDue && report.History == 0:
+		report.warn("the key history is empty: if it was emptied, retired keys may be in the cache of each web server, which the --cache-hook purges. Push on each of them before the next renewal")
 	}
 	if t.Pair != stored {
 		return ErrConflict

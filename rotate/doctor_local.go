@@ -188,7 +188,7 @@ func (d *diagnosis) localHistory(peers []PeerReport) {
 		d.own(SeverityWarning, "history_empty", "if a peer still refuses after a push, its administrator must delete and fetch this site's key. Run: renew_mnetkeys push",
 			"the key history is empty, and a peer does not have the current certificate: if it has an older one, it cannot fetch the current one by itself", "")
 	case len(t.History) == 0 && len(t.Peers) > 0:
-		d.own(SeverityInfo, "history_empty", "nothing to do: the next renewal begins it. It and a push save retired keys that only the cache has",
+		d.own(SeverityInfo, "history_empty", "if the site was never renewed, nothing: the next renewal begins it. If it was emptied, first push on each web server, which saves retired keys that only its cache has",
 			"the key history is empty: the site was never renewed, or by a tool that keeps no history, or the history was emptied", "")
 	}
 	d.historyOfOthers()

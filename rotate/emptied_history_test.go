@@ -82,3 +82,18 @@ func TestAPushSavesKeysWhateverTheWebServerAnswers(t *testing.T) {
 		t.Errorf("exit %d: %v; saved: %v; %v", report.Exit, report.Err, w.hasRetired(*only), w.events)
 	}
 }
+
+// Each web server may have a cache of its own, and the hook of the next renewal empties all.
+func TestAPushSaysThatTheHookPurgesTheRetiredKeysOfOtherWebServers(t *testing.T) {
+	for _, hooked := range []bool{false, true} {
+		w := newWorld(t)
+		r := w.renewal(Options{})
+		if hooked {
+			r.Cache = &countedHook{world: w}
+		}
+		report := r.Distribute(t.Context())
+		if told := strings.Contains(strings.Join(report.Warnings, ""), "on each of them"); told != hooked || report.Exit != ExitOK {
+			t.Errorf("hook %v: exit %d: %q", hooked, report.Exit, report.Warnings)
+		}
+	}
+}
