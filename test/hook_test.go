@@ -344,3 +344,21 @@ func TestACacheHookThatFailsShows(t *testing.T) {
 		t.Errorf("wrong links: %q", wrong)
 	}
 }
+
+// A run that is refused for a hook is the last run of its command, too; what is known of sites stays.
+func TestARunThatIsRefusedForItsHookWritesItsExitCode(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "mnet.prom")
+	const site = `renew_mnetkeys_certificate_not_after_timestamp_seconds{wwwroot="https://t.example"} 1895140800`
+	if err := os.WriteFile(file, []byte(site+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run1(t, command(t, "--config=/nonexistent/config.php", "--all", "--prometheus-file="+file, "--cache-hook=/nonexistent/hook")).expect(t, 2)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), `renew_mnetkeys_last_run_exit_code{command="renew",file="mnet.prom"} 2`) || !strings.Contains(string(text), site) {
+		t.Errorf("%s", text)
+	}
+}

@@ -105,7 +105,11 @@ func execute(ctx context.Context, cmd cmdline.Command, o cmdline.Options, args [
 	}
 	var usage *cmdline.UsageError
 	if errors.As(err, &usage) {
-		return refuse(cmd, err, o.JSON, stdout, stderr)
+		code := refuse(cmd, err, o.JSON, stdout, stderr)
+		if lost := recordRefusal(out, code); lost != nil {
+			output.PrintError(stderr, lost)
+		}
+		return code
 	}
 	if err == nil {
 		err = o.Located(delay(ctx, o, out))

@@ -92,3 +92,15 @@ func (m *metricsSink) Finish(code int) error {
 	return m.Write(metrics.Run{Command: string(o.Command), Started: m.out.Started, Took: time.Since(m.out.Started), ExitCode: code,
 		Whole: o.All && len(o.Array.Match) == 0 && !m.out.Partial, Excluded: m.kept()})
 }
+
+// recordRefusal writes the exit code of a run that has looked at no tenant into the metrics alone: what
+// they have of tenants stays.
+func recordRefusal(out *output.Printer, code int) error {
+	for _, sink := range out.Sinks {
+		if m, is := sink.(*metricsSink); is {
+			out.Partial = true
+			return m.Finish(code)
+		}
+	}
+	return nil
+}
