@@ -362,7 +362,7 @@ func (f *Failure) letShow() string {
 		return "let it answer without a redirect"
 	case f.Reason == ReasonTLS:
 		return "check its TLS certificate"
-	case row.NextLocal != "" && (row.Pending || !strings.HasPrefix(string(f.Reason), "http_4")): // of 403 and 404 it speaks of other pages
+	case row.NextLocal != "" && (row.Pending || !f.Reason.isClientError()): // of 403 and 404 it speaks of other pages
 		return row.NextLocal
 	}
 	return "let it show its page mnet/publickey.php to this machine"

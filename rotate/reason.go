@@ -244,6 +244,9 @@ func (r Reason) Row() ReasonRow {
 // isRedirect reports whether the answer was a redirect.
 func (r Reason) isRedirect() bool { return strings.HasPrefix(string(r), "http_3") }
 
+// isClientError reports an answer with an HTTP status of 4xx.
+func (r Reason) isClientError() bool { return strings.HasPrefix(string(r), "http_4") }
+
 // IsServerError reports an answer with a status of 500 or above.
 func (r Reason) IsServerError() bool { return strings.HasPrefix(string(r), "http_5") }
 
