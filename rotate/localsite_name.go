@@ -145,13 +145,6 @@ func (f *Failure) byName(ours bool) *Failure {
 	return &where
 }
 
-// keptByName reports whether the database has the key of every certificate that is shown by the name.
-// What cannot be seen there may be a web server that no --node names.
-func (r *Renewal) keptByName(ctx context.Context, t *Tenant) bool {
-	shown, silent := r.pagesByName(ctx, t)
-	return silent == nil && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) })
-}
-
 // leftOutWords say why a web server was left out. Beside --node only what a Moodle says by the name is
 // worth a word: from this machine the name may lead elsewhere.
 func leftOutWords(f *Failure, byName bool) string {

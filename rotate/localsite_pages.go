@@ -103,7 +103,7 @@ func (r *Renewal) isShown(ctx context.Context, t *Tenant, c *envelope.Certificat
 
 // allKept reports whether the database has the key of every certificate that the web servers show,
 // so that whoever purges their caches loses none of these. Web servers that differ were not all
-// seen, unless each was named.
+// seen, unless each was named; what cannot be seen by the name may be one that was not.
 func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
 	if f != nil && f.Reason == ReasonSeveralCaches && len(r.Nodes) == 0 {
 		return false
@@ -112,6 +112,11 @@ func (r *Renewal) allKept(ctx context.Context, f *Failure) bool {
 	if err != nil {
 		return false
 	}
+	lost := func(c *envelope.Certificate) bool { return !t.has(c) }
 	shown, _, asked := r.shown(ctx, t)
-	return asked && !slices.ContainsFunc(shown, func(c *envelope.Certificate) bool { return !t.has(c) }) && r.keptByName(ctx, t)
+	if !asked || slices.ContainsFunc(shown, lost) {
+		return false
+	}
+	behind, silent := r.pagesByName(ctx, t)
+	return silent == nil && !slices.ContainsFunc(behind, lost)
 }
